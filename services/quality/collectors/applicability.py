@@ -11,7 +11,14 @@ from dataclasses import replace
 from functools import partial
 
 from services.quality.collectors.directory import File, Place, Unmeasured
-from services.quality.collectors.languages import LANGUAGES, is_aside, is_test, says_it_is_generated
+from services.quality.collectors.languages import (
+    LANGUAGES,
+    is_aside,
+    is_test,
+    other_language_of,
+    says_it_is_generated,
+)
+from services.quality.collectors.report_files.advice import advice
 from services.quality.domain.evidence import CODE, NO_CODE, WITHOUT_CODE, Evidence, no_measurement, not_applicable
 
 LIBRARY_BYTES_MIN = 8_000
@@ -33,6 +40,8 @@ OF_CODE = frozenset({"dependencies", "vulnerabilities", "security_lint"})
 """What nobody advises where there is no code."""
 OF_NOTEBOOKS = NEEDS_CODE - {"lint"}
 """What a book or an analysis in notebooks is not asked for."""
+OF_KNOWN_LANGUAGES = NEEDS_CODE - {"test_coverage", "lint", "tests_passed"} | {"dependencies", "security_lint"}
+"""What cannot be told of a language that is not known here; reports of any language are read."""
 OF_INFRASTRUCTURE = NEEDS_CODE - {"lint"} | {"dependencies"}
 LANGUAGES_OF: Mapping[str, frozenset[str]] = {
     "types": frozenset({"python", "typescript"}),
@@ -41,59 +50,6 @@ LANGUAGES_OF: Mapping[str, frozenset[str]] = {
     "dependencies": frozenset({"python", "javascript", "typescript", "go", "rust"}),
 }
 """Evidence of which only tools of these languages leave a report of their own."""
-ADVICE: Mapping[str, Mapping[str, str]] = {
-    "test_coverage": {
-        "python": "`coverage json` leaves coverage.json.",
-        "javascript": "`vitest --coverage`, `jest --coverage` or `c8` leave a report in coverage/.",
-        "typescript": "`vitest --coverage`, `jest --coverage` or `c8` leave a report in coverage/.",
-        "go": "`go test -coverprofile=cover.out ./...` leaves cover.out.",
-        "rust": "`cargo llvm-cov --lcov --output-path lcov.info` leaves one.",
-        "java": "JaCoCo's XML report is read from target/site/jacoco or build/reports/jacoco.",
-        "kotlin": "JaCoCo's XML report is read from build/reports/jacoco.",
-        "csharp": '`dotnet test --collect:"XPlat Code Coverage"` leaves Cobertura in TestResults/.',
-        "c": "`gcovr --cobertura coverage.xml` leaves one.",
-        "cpp": "`gcovr --cobertura coverage.xml` leaves one.",
-        "ruby": "SimpleCov leaves coverage/.resultset.json.",
-        "php": "`phpunit --coverage-clover clover.xml` leaves one.",
-    },
-    "lint": {
-        "python": "`ruff check --output-format json --output-file ruff.json` leaves a report.",
-        "javascript": "`eslint --format json --output-file eslint.json .` leaves a report.",
-        "typescript": "`eslint --format json --output-file eslint.json .` leaves a report.",
-        "go": "`golangci-lint run --output.json.path=golangci-lint.json` leaves a report.",
-        "rust": "`cargo clippy --message-format json > clippy.json` leaves a report.",
-        "java": "Checkstyle's XML (checkstyle-result.xml) or any SARIF is read.",
-        "ruby": "`rubocop --format json --out rubocop.json` leaves a report.",
-    },
-    "types": {
-        "python": "`mypy --output json . > mypy.json` leaves a report, an empty one where all is in order.",
-        "typescript": "`tsc --noEmit --pretty false > tsc.txt` leaves a report, an empty one where all is in order.",
-    },
-    "tests_passed": {
-        "python": "`pytest --junit-xml=junit.xml` leaves a report.",
-        "javascript": "A JUnit reporter (`vitest --reporter=junit --outputFile=junit.xml`) leaves a report.",
-        "typescript": "A JUnit reporter (`vitest --reporter=junit --outputFile=junit.xml`) leaves a report.",
-        "go": "`gotestsum --junitfile junit.xml ./...` leaves a report.",
-        "rust": "`cargo nextest run` with a JUnit path leaves a report in target/nextest.",
-        "java": "Surefire and Gradle leave reports; they are read from target/surefire-reports and build/test-results.",
-        "csharp": "`dotnet test --logger trx` leaves one in TestResults/.",
-        "cpp": "`ctest --output-junit junit.xml` leaves a report.",
-        "c": "`ctest --output-junit junit.xml` leaves a report.",
-        "php": "`phpunit --log-junit junit.xml` leaves a report.",
-        "ruby": "RspecJunitFormatter leaves rspec.xml.",
-    },
-    "vulnerabilities": {
-        "python": "`pip-audit --format json --output pip-audit.json` leaves a report.",
-        "javascript": "`npm audit --json > npm-audit.json` leaves a report.",
-        "typescript": "`npm audit --json > npm-audit.json` leaves a report.",
-        "rust": "`cargo audit --json > cargo-audit.json` leaves a report.",
-    },
-    "security_lint": {"python": "`bandit -r . --format json --output bandit.json` leaves a report."},
-}
-OTHERWISE = {"lint": "Any linter's SARIF report is read.", "tests_passed": "A JUnit report (junit.xml) is read."}
-OTHERWISE |= {"vulnerabilities": "`osv-scanner --format json . > osv-scanner.json` leaves a report."}
-OTHERWISE |= {"security_lint": "A security scanner's SARIF report (semgrep.sarif, trivy.sarif) is read."}
-OTHERWISE |= {"test_coverage": "A report in lcov's or Cobertura's format is read."}
 
 
 def main_languages(place: Place) -> tuple[str, ...]:
@@ -118,7 +74,7 @@ def _sizes(place: Place, counts: Callable[[str], bool]) -> dict[str, int]:
 
 def kind(place: Place) -> str:
     """`code`, `notebooks`, `infrastructure` or `documents`."""
-    code_bytes = _written_bytes(place)
+    code_bytes = _written_bytes(place) + sum(file.size for file in place.other_sources)
     if code_bytes >= LIBRARY_BYTES_MIN * 4:
         return CODE
     names = [file.path for file in place.files]
@@ -129,6 +85,15 @@ def kind(place: Place) -> str:
     text_bytes = sum(file.size for file in place.files if _is_text(file.path))
     is_helper = code_bytes < LIBRARY_BYTES_MIN and text_bytes > 10 * code_bytes and text_bytes > LITTLE_TEXT_BYTES
     return NO_CODE if not code_bytes or is_helper else CODE
+
+
+def other_language(place: Place) -> str:
+    """The language that most is written in, if it is one of which reports alone are read."""
+    sizes: dict[str, int] = {}
+    for file in place.other_sources:
+        name = other_language_of(file.path)
+        sizes[name] = sizes.get(name, 0) + file.size
+    return max(sizes, key=lambda name: sizes[name], default="")
 
 
 def _written_bytes(place: Place) -> int:
@@ -155,14 +120,21 @@ def _is_text(path: str) -> bool:
 
 def with_applicability(place: Place, evidence: Mapping[str, Evidence]) -> tuple[dict[str, Evidence], str]:
     """The evidence with what does not apply marked as such, the rest with advice; and the project's kind."""
-    found, languages = kind(place), main_languages(place)
+    found, languages, other = kind(place), main_languages(place), other_language(place)
     if not place.files:
         return dict(evidence), CODE
-    adjusted = {name: _for_project(each, found, languages) for name, each in evidence.items()}
+    if other and found == CODE:
+        languages = ()
+        evidence = {name: _of_other(each, other) for name, each in evidence.items()}
+    adjusted = {name: _for_project(place, each, found, languages) for name, each in evidence.items()}
     return adjusted, NO_CODE if found == NO_CODE else CODE
 
 
-def _for_project(each: Evidence, kind_: str, languages: tuple[str, ...]) -> Evidence:
+def _of_other(each: Evidence, language: str) -> Evidence:
+    return _as_unasked(each, f"not known for {language}") if each.name in OF_KNOWN_LANGUAGES else each
+
+
+def _for_project(place: Place, each: Evidence, kind_: str, languages: tuple[str, ...]) -> Evidence:
     name = each.name
     left_out = {"notebooks": OF_NOTEBOOKS, "infrastructure": OF_INFRASTRUCTURE}.get(kind_, frozenset())
     if name in left_out:
@@ -175,8 +147,7 @@ def _for_project(each: Evidence, kind_: str, languages: tuple[str, ...]) -> Evid
         return _as_unasked(each, f"not for {', '.join(languages[:3])}")
     if each.measured:
         return each
-    advice = next((ADVICE[name][each] for each in languages if name in ADVICE and each in ADVICE[name]), "")
-    return replace(each, advice=advice or OTHERWISE.get(name, ""))
+    return replace(each, advice=advice(place, name, languages))
 
 
 def _is_of_code(each: Evidence) -> bool:

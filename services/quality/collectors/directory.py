@@ -16,7 +16,7 @@ from threading import RLock
 from typing import Any, NamedTuple, TypeVar
 
 from services.kit.systems import PLAIN
-from services.quality.collectors.languages import is_generated, language_of
+from services.quality.collectors.languages import is_generated, language_of, other_language_of
 from services.workspace.git.repository import Repository
 from services.workspace.landmarks import HIDDEN
 from services.workspace.text import text_of
@@ -112,14 +112,29 @@ class Place:
         """Source files of these languages; of all languages if none are given."""
         return [file for name in languages or self.by_language for file in self.by_language.get(name, ())]
 
+    @cached_property
+    def other_sources(self) -> list[File]:
+        """Source in languages of which reports alone are read; none where more is in a language that is measured."""
+        found = [file for file in self.files if other_language_of(file.path) and not is_generated(file.path)]
+        is_main = sum(file.size for file in found) > sum(file.size for file in self.sources())
+        return found if is_main else []
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """The languages with source here; none where most is in one of which reports alone are read."""
+        return () if self.other_sources else tuple(sorted(self.by_language))
+
     def lines(self, *languages: str) -> float:
         """The estimated number of source lines."""
-        return sum(file.size for file in self.sources(*languages)) / bytes_a_line
+        return sum(file.size for file in self._written(*languages)) / bytes_a_line
+
+    def _written(self, *languages: str) -> list[File]:
+        return self.sources(*languages) if languages else [*self.sources(), *self.other_sources]
 
     def newest(self, *languages: str, below: str = "") -> float:
         """When a source file below a directory was last changed, in seconds since the epoch; 0 if there are none."""
         prefix = f"{below}/" if below else ""
-        times = (self.changed_at(file) for file in self.sources(*languages) if file.path.startswith(prefix))
+        times = (self.changed_at(file) for file in self._written(*languages) if file.path.startswith(prefix))
         return max(times, default=0.0)
 
     def package_of(self, path: str) -> str:

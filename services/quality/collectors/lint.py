@@ -224,7 +224,7 @@ def parse_osv(place: Place, content: bytes) -> Parsed:
     rows = [_mapping(each) for each in expect(expect(read_json(content), dict).get("results"), list)]
     packages = [_mapping(each) for row in rows for each in expect(row.get("packages") or [], list)]
     known = sum(len(expect(each.get("vulnerabilities") or [], list)) for each in packages)
-    return Parsed(known, languages=tuple(sorted(place.by_language)), detail=f"{known} vulnerabilities")
+    return Parsed(known, languages=place.languages, detail=f"{known} vulnerabilities")
 
 
 def parse_lint_json(place: Place, content: bytes) -> Parsed:

@@ -176,7 +176,7 @@ def parse_semgrep(place: Place, content: bytes) -> Parsed:
     rows = _rows(_table(read_json(content)).get("results"))
     levels = [(row, _table(row.get("extra") or {}).get("severity")) for row in rows]
     found = [_path(row.get("path")) for row, level in levels if not _is_minor(level)]
-    return findings(found, tuple(sorted(place.by_language)))
+    return findings(found, place.languages)
 
 
 def _vulnerabilities(count: float, languages: Sequence[str]) -> Parsed:
@@ -190,20 +190,18 @@ def parse_trivy(place: Place, content: bytes) -> Parsed:
         raise Unmeasured("does not have the format of such a report")
     rows = _rows(report.get("Results") or [])
     known = sum(len(expect(row.get("Vulnerabilities") or [], list)) for row in rows)
-    return _vulnerabilities(known, sorted(place.by_language))
+    return _vulnerabilities(known, place.languages)
 
 
 def parse_grype(place: Place, content: bytes) -> Parsed:
     """`grype --output json`."""
-    return _vulnerabilities(len(_rows(_table(read_json(content)).get("matches"))), sorted(place.by_language))
+    return _vulnerabilities(len(_rows(_table(read_json(content)).get("matches"))), place.languages)
 
 
 def parse_dependency_check(place: Place, content: bytes) -> Parsed:
     """OWASP dependency-check's JSON."""
     rows = _rows(_table(read_json(content)).get("dependencies"))
-    return _vulnerabilities(
-        sum(len(expect(row.get("vulnerabilities") or [], list)) for row in rows), sorted(place.by_language)
-    )
+    return _vulnerabilities(sum(len(expect(row.get("vulnerabilities") or [], list)) for row in rows), place.languages)
 
 
 def parse_composer_audit(_: Place, content: bytes) -> Parsed:

@@ -33,7 +33,7 @@ def parse_sarif(place: Place, content: bytes) -> Parsed:
     paths = [path for row in standing for path in _paths(row)]
     times = [time for run in runs for time in _times(run, place.now)]
     tools = sorted({str(_table(_table(run.get("tool") or {}).get("driver") or {}).get("name", "")) for run in runs})
-    languages = languages_of(paths) or _languages_of_tools(tools) or tuple(sorted(place.by_language))
+    languages = languages_of(paths) or _languages_of_tools(tools) or place.languages
     named = ", ".join(filter(None, tools))[:80]
     detail = f"{len(standing)} findings of {named}"
     return Parsed(len(standing), 0.0, list(dict.fromkeys(paths)), languages, max(times, default=None), detail)

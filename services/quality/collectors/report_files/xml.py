@@ -38,12 +38,12 @@ def read_xml(content: bytes, on_element: OnElement, on_text: Callable[[str, str]
     if on_text:
         parser.CharacterDataHandler = reader.text
     try:
-        parser.Parse(_mended(content), True)
+        parser.Parse(_with_what_xml_allows(content), True)
     except (expat.ExpatError, ValueError, LookupError) as error:  # also an unknown encoding
         raise Unmeasured("is not valid XML") from error
 
 
-def _mended(content: bytes) -> bytes | str:
+def _with_what_xml_allows(content: bytes) -> bytes | str:
     """XML as tools and shells write it: after an empty line, in UTF-16 whatever it declares, with control characters
     that a test printed, which XML does not allow."""
     if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF32_LE)):
