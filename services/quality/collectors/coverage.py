@@ -102,7 +102,11 @@ FORMATS = (
     ),
     Format("Istanbul", ("coverage-summary.json", "coverage-final*.json"), parse_json),
     Format("Clover", ("clover.xml", "clover-*.xml", "*-clover.xml"), parse_xml),
-    Format("JaCoCo", ("jacoco*.xml", "build/reports/jacoco/*/*.xml", "build/reports/kover/*.xml"), parse_xml),
+    Format(
+        "JaCoCo",
+        ("jacoco*.xml", "build/reports/jacoco/*/*.xml", "build/reports/kover/*.xml", "build/reports/coverage/*.xml"),
+        parse_xml,
+    ),
     Format(
         "Cobertura",
         (
@@ -122,6 +126,8 @@ FORMATS = (
         ("cover*.out", "*.coverprofile", "coverage.txt", "cover.txt", "c.out", "cp.out", "profile.cov", "profile.out"),
         parse_go,
     ),
+    Format("llvm-cov", (".build/*codecov/*.json",), parse_json, is_guess=True),
+    Format("Coveralls", ("coveralls*.json", "excoveralls*.json"), parse_json),
     Format("SimpleCov", (".resultset.json",), parse_json),
     Format(
         "llvm-cov",

@@ -50,6 +50,8 @@ MANIFESTS = frozenset(
 REPORT_DIRECTORIES = [
     *(".", "reports", "report", ".reports", "artifacts", "test-results", "test-reports", "results", "coverage"),
     *("reports/*", "report/*", "artifacts/*", "test-results/*", "test-reports/*", "results/*", "coverage/*"),
+    *("coverage/*/*", "cover", "build/reports/*/*/*", "build/outputs/*/*", "build/meson-logs", "builddir/meson-logs"),
+    *(".build/debug/codecov", ".build/*/debug/codecov", "dist/coverage/*", "dist/test/reports"),
     *("htmlcov", "build", "build/reports", "build/reports/*", "build/reports/*/*", "build/test-results"),
     *("build/test-results/*", "build/coverage", "target", "target/nextest/*", "target/tarpaulin", "target/llvm-cov"),
     *("target/surefire-reports", "target/failsafe-reports", "target/site/*", "target/test-reports"),

@@ -88,6 +88,14 @@ def _simplecov_files(report: Report, _: datetime) -> Parsed:
     return by_lines(lines, list(lines), epoch_time(report.get("timestamp")))
 
 
+def _coveralls(report: Report, _: datetime) -> Parsed:
+    """The form of Coveralls, as excoveralls writes it: for each line its count, null where there is no code."""
+    lines: Lines = {}
+    for each in expect(report.get("source_files"), list):
+        _add_counts(lines, expect(expect(each, dict).get("name"), str), each.get("coverage"))
+    return by_lines(lines, list(lines))
+
+
 def _add_counts(lines: Lines, path: str, counts: object) -> None:
     known = lines.setdefault(path, {})
     for at, count in enumerate(expect(counts, list), 1):
@@ -205,6 +213,7 @@ _forms: Sequence[tuple[Callable[[Report], bool], Callable[[Report, datetime], Pa
     (lambda report: isinstance(report.get("total"), dict) and "lines" in report["total"], _istanbul_summary),
     (lambda report: "executableLines" in report and "coveredLines" in report, _xccov),
     (_has_traces, _tarpaulin),
+    (lambda report: "source_files" in report, _coveralls),
     (_is_codecov, _codecov),
     (lambda report: isinstance(report.get("coverage"), dict), _simplecov),
     (lambda report: isinstance(report.get("files"), list) and "metrics" in report, _simplecov_files),
