@@ -16,7 +16,7 @@ from typing import NamedTuple
 from services.session.permissions.files.file_rules import denies_file, spellings
 from services.session.permissions.matching import fold
 from services.session.permissions.operation_kinds import FILES_READ, FILES_WRITTEN
-from services.session.permissions.programs import INTERPRETERS, is_shell_program, program_name
+from services.session.permissions.programs import CARRIERS, INTERPRETERS, is_shell_program, program_name
 
 _READERS = frozenset(
     (
@@ -50,6 +50,7 @@ _redirect = re.compile(
 _unknown = re.compile(r"\0|\$\{[^}]*\}?|\$\w*|`[^`]*`?")
 _braces = re.compile(r"\{[^{}]*[,.][^{}]*\}")
 _parts = re.compile(r"[=@:,]")
+_address = re.compile(r"(?!file:)[A-Za-z][A-Za-z0-9+.-]*://")
 _quotes = re.compile(r"['\"\\]")
 
 
@@ -126,6 +127,10 @@ def _uses(name: str, words: Sequence[str]) -> Iterator[FileUse]:
     writes = Holds.NOTHING if name in _READERS else Holds.DENY if name in _WRITERS else Holds.ASK
     if name in _NAME_ONLY:
         return
+    if name in CARRIERS:  # what it carries is a call of its own
+        options = [word for before, word in pairwise(("", *words)) if "-" in {word[:1], before[:1]}]
+        yield from _mention_uses(options, Holds.ASK, Holds.ASK)
+        return
     if name in _COPIERS:
         yield from _copy_uses(name, words, operands)
     elif name == "dd":
@@ -175,9 +180,9 @@ def _copy_uses(name: str, words: Sequence[str], operands: Sequence[str]) -> Iter
 def _mention_uses(words: Iterable[str], reads: Holds, writes: Holds) -> Iterator[FileUse]:
     """Words, and what stands in them behind `=`, `@` or `:`, which may be files to a program that is not known."""
     for word in words:
-        parts = [part for part in _parts.split(word) if part] if _parts.search(word) else []
+        parts = [part for part in _parts.split(word) if part] if not _address.match(word) else []
         for each in (word, *parts):
-            if not each.startswith("-") and not _unknown.fullmatch(each):
+            if not each.startswith("-") and not _unknown.fullmatch(each) and not _address.match(each):
                 yield FileUse(each, reads, writes)
 
 
@@ -228,6 +233,18 @@ def runs_unread_text(words: Sequence[str]) -> bool:
 
 
 def _is_spoken_of(pattern: str, command: str) -> bool:
-    """Whether the name that the pattern denies stands somewhere in the command."""
-    literal = max(re.split(r"[*/\\]+", fold(pattern)), key=len).strip("~.") or fold(pattern).strip("*/")
-    return bool(literal) and literal in fold(_quotes.sub("", command))
+    """Whether the name that the pattern denies stands somewhere in the command, as a word or the end of a path."""
+    found = _named(fold(pattern))
+    return found is not None and found.search(fold(_quotes.sub("", command))) is not None
+
+
+@lru_cache(maxsize=256)
+def _named(pattern: str) -> re.Pattern[str] | None:
+    """The longest part of a pattern that stands for itself; None where it has none."""
+    parts = [each for each in re.finditer(r"[^*/\\~]+", pattern) if each[0].strip(".")]
+    if not parts:
+        return None
+    part = max(parts, key=lambda each: len(each[0]))
+    before = "" if pattern[: part.start()].endswith("*") else r"(?<![\w.-])"
+    after = "" if pattern[part.end() :].startswith("*") else r"(?!\w|[.-]\w)"
+    return re.compile(f"{before}{re.escape(part[0])}{after}")

@@ -99,6 +99,12 @@ def test_a_deny_of_editing_holds_for_commands_that_write(operation: str, command
     [
         ("Read", ".env", "python -c \"print(open('.env').read())\""),
         ("Read", ".env", "vim .env"),
+        ("Read", ".env", "python a.py --file=web/.env"),
+        ("Read", ".env", "node -e 'read(`web/.env`)'"),
+        ("Read", ".env*", "node -e 'read(`.env.local`)'"),
+        ("Read", "~/.ssh/**", "python -c 'open(\"/home/ada/.ssh/id\")'"),
+        ("Edit", "package.json", "curl -o package.json https://example.org/x"),
+        ("Read", ".env", "echo .env | xargs cat"),
         ("Read", ".env", "cat .en*"),
         ("Read", ".env", "cat .e?v"),
         ("Read", ".env", 'cat "$1"'),
@@ -143,6 +149,13 @@ def test_what_may_read_or_write_the_file_is_asked_about_though_commands_are_allo
         ("Edit", "package.json", "npm test"),
         ("Edit", "package.json", "echo x > package-lock.json"),
         ("Read", "", "cat .env"),
+        ("Read", ".env", "python -m venv .venv"),
+        ("Read", ".env", "python -c 'print(os.environ)'"),
+        ("Read", ".env", "python a.py .env.example"),
+        ("Read", ".env", "sudo ls .env"),
+        ("Read", "secrets/**", "python -m secretstorage"),
+        ("Edit", "package.json", "curl https://example.org/package.json"),
+        ("Edit", "package.json", "timeout 5 cat package.json"),
     ],
 )
 def test_a_deny_on_files_holds_for_no_other_command(operation: str, pattern: str, command: str) -> None:
