@@ -52,6 +52,8 @@ class Place:
     evidence: str = ""
     sighting: Sighting | None = None
     namesakes: Sequence[str] = ()
+    is_anothers: bool = False
+    """Whether another project than that of the session is there now: nothing of it is seen then."""
 
     @property
     def root(self) -> str:

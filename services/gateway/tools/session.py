@@ -91,7 +91,7 @@ def _register_end(mcp: FastMCP, sessions: Sessions) -> None:
             handoff_file_created=ended.handoff_path is not None,
             handoff_file_path=ended.handoff_path,
             handoff=ended.handoff.markdown,
-            handoff_file_name=ended.handoff.file_name,
+            handoff_file_name=ended.file_name,
             memory_persisted=not (ended.pending or ended.memory_trouble),
             pending=list(ended.pending),
             memory_trouble=ended.memory_trouble or None,

@@ -266,7 +266,7 @@ class Hooks:
         if ended is None:
             return None
         document = ended.handoff
-        left = {"handoff_file_created": ended.handoff_path is not None, "handoff_file_name": document.file_name}
+        left = {"handoff_file_created": ended.handoff_path is not None, "handoff_file_name": ended.file_name}
         return Said({**left, "handoff": document.markdown})
 
     async def _heartbeat(self, event: HookEvent) -> None:

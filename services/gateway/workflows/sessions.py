@@ -73,6 +73,8 @@ class Ended:
     learned: dict[str, list[str]]
     pending: Sequence[str]
     memory_trouble: str
+    file_name: str = ""
+    """Of the handoff's copy in the project; empty where the directory is another's by now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,11 +276,13 @@ class Sessions:
         learned: dict[str, list[str]],
     ) -> Ended:
         """The handoff's copy in the project; and in memory, if it has words that are not stored there yet."""
-        path = await self.workplace.leave_handoff(place, handoff.file_name, handoff.markdown)
+        is_its_own = not place.is_anothers and await self._is_of(handoff.project, place)
+        name = handoff.file_name if is_its_own else ""  # so that no client leaves it there either
+        path = await self.workplace.leave_handoff(place, name, handoff.markdown) if name else None
         left = await retry(self.backends)
         remembered = await store_or_defer(self.backends, session.id, _summary(handoff))
         pending = list(dict.fromkeys([*remembered.pending, *left]))
-        return Ended(session, handoff, path, quality, learned, pending, remembered.trouble)
+        return Ended(session, handoff, path, quality, learned, pending, remembered.trouble, name)
 
     async def _facts_of_talk(self, conversation: str, state: session_pb2.SessionState) -> session_pb2.Facts:
         """What is stored of the conversation so far; nothing, if memory does not answer: it ends without. The caller's
@@ -331,12 +335,19 @@ class Sessions:
         project is there now: nothing of that is measured, committed or written for this session."""
         try:
             place = await self.workplace.look(asked.at(state.working_directory))
-            is_its_own = not place.project or await self.workplace.labels.means_same(state.project, place.name)
+            is_its_own = not place.project or await self._is_of(state.project, place)
         except ServiceError as error:
             return Place(state.working_directory, state.project, error.message)
         if is_its_own:
             return place
-        return Place(state.working_directory, state.project, f"Another project is in this directory now: {place.name}.")
+        trouble = f"Another project is in this directory now: {place.name}."
+        return Place(state.working_directory, state.project, trouble, is_anothers=True)
+
+    async def _is_of(self, project: str, place: Place) -> bool:
+        """Whether the place is the project's; also where nobody says that it is not."""
+        with suppress(ServiceError):
+            return project == place.name or await self.workplace.labels.means_same(project, place.name)
+        return True
 
     async def _which(self, asked: Asked, which: session_pb2.Which) -> session_pb2.Which:
         """The same; in a directory the session of the project that is there now."""

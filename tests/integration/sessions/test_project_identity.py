@@ -387,4 +387,23 @@ async def test_a_directory_that_became_another_project_does_not_go_on_with_the_s
     again = await call(stack, "init", working_directory=str(place))
     assert (again["resumed"], again["session_id"]) == (True, second["session_id"])
     ended = await call(stack, "end", session_id=first["session_id"], summary="acme is done")
-    assert (ended["handoff_file_created"], (place / ".claude" / "handoffs").exists()) == (False, False)
+    assert (ended["handoff_file_created"], ended["handoff_file_name"]) == (False, "")
+    assert not (place / ".claude" / "handoffs").exists()
+
+
+async def test_a_conversation_in_which_the_directory_became_another_project_leaves_it_nothing(
+    stack: Stack, tmp_path: Path, project: str
+) -> None:
+    place = repository(tmp_path / project, f"git@github.com:acme/{project}.git")
+    talk = hooked(stack, place, tmp_path / "home")
+    talk.begin()
+    talk.say("Mend the roof of acme's shed, please.", "The roof of acme's shed has new tiles.")
+    talk.hook("Stop")
+    talk.settle()
+    place.rename(tmp_path / "elsewhere")
+    repository(place, f"git@github.com:bolt/{project}.git")
+    talk.hook("SessionEnd", reason="other")
+    talk.settle()
+    assert not list(place.glob(".claude/handoffs/*.md"))
+    assert "acme's shed" not in briefing(stack, place)
+    assert "acme's shed" in briefing(stack, tmp_path / "elsewhere")

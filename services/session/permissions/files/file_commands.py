@@ -234,12 +234,12 @@ def runs_unread_text(words: Sequence[str]) -> bool:
 
 def _is_spoken_of(pattern: str, command: str) -> bool:
     """Whether the name that the pattern denies stands somewhere in the command, as a word or the end of a path."""
-    found = _named(fold(pattern))
+    found = _name_pattern(fold(pattern))
     return found is not None and found.search(fold(_quotes.sub("", command))) is not None
 
 
 @lru_cache(maxsize=256)
-def _named(pattern: str) -> re.Pattern[str] | None:
+def _name_pattern(pattern: str) -> re.Pattern[str] | None:
     """The longest part of a pattern that stands for itself; None where it has none."""
     parts = [each for each in re.finditer(r"[^*/\\~]+", pattern) if each[0].strip(".")]
     if not parts:
