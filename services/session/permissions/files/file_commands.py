@@ -166,10 +166,9 @@ def _copy_uses(name: str, words: Sequence[str], operands: Sequence[str]) -> Iter
     into += [word for before, word in pairwise(words) if before in {"-t", "--target-directory"}]
     target = into[-1] if into else operands[-1] if len(operands) > 1 else ""
     sources = [each for each in operands if each != target]
+    link = Holds.ASK if name == "ln" else Holds.NOTHING  # by which the file has another name
     for each in sources:
-        yield FileUse(
-            each, Holds.NOTHING if name == "ln" else Holds.DENY, Holds.DENY if name == "mv" else Holds.NOTHING
-        )
+        yield FileUse(each, link or Holds.DENY, Holds.DENY if name == "mv" else link)
         if target:
             named = f"{target.rstrip('/')}/{each.rstrip('/').rpartition('/')[2]}"
             yield FileUse(named, Holds.NOTHING, Holds.DENY)

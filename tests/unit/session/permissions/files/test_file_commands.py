@@ -99,6 +99,8 @@ def test_a_deny_of_editing_holds_for_commands_that_write(operation: str, command
     [
         ("Read", ".env", "python -c \"print(open('.env').read())\""),
         ("Read", ".env", "vim .env"),
+        ("Read", ".env", "ln -s .env x && cat x"),
+        ("Edit", "package.json", "ln package.json x"),
         ("Read", ".env", "python a.py --file=web/.env"),
         ("Read", ".env", "node -e 'read(`web/.env`)'"),
         ("Read", ".env*", "node -e 'read(`.env.local`)'"),
