@@ -8,7 +8,7 @@ from functools import lru_cache
 
 from services.session.domain.command_risk import only_reads
 from services.session.permissions.call_forms import NamedCall, is_named, may_be_named, named_call
-from services.session.permissions.files.file_commands import Holds, judge_files, runs_unread_text
+from services.session.permissions.files.file_commands import COPIERS, Holds, judge_files, runs_unread_text
 from services.session.permissions.guesses import guessed_calls, guessed_max
 from services.session.permissions.matching import matches, pieces
 from services.session.permissions.programs import has_risky_option
@@ -45,9 +45,10 @@ def judge_file_command(operation: str, pattern: str, root: str, command: str) ->
     written = [("tee", path) for path in line.written]
     if not said or said is Holds.ASK:
         deeper = judge_files(operation, pattern, root, written, "", is_whole=True)
-        guessed = judge_files(
-            operation, pattern, root, [call.words for call in guesses if call.words], "", is_whole=True
-        )
+        others = [
+            call.words for call in guesses if call.words and call.name not in COPIERS
+        ]  # which are guessed wrongly
+        guessed = judge_files(operation, pattern, root, others, "", is_whole=True)
         said = Holds.DENY if deeper is Holds.DENY else Holds.ASK if said or deeper or guessed else Holds.NOTHING
     return said
 

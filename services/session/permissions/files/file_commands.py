@@ -30,7 +30,7 @@ _SEARCHERS = frozenset(
 )
 """Their first operand is what they look for, or do."""
 _WRITERS = frozenset(("tee", "truncate", "rm", "unlink", "shred", "touch"))
-_COPIERS = frozenset(("cp", "mv", "install", "ln", "rsync", "scp"))
+COPIERS = frozenset(("cp", "mv", "install", "ln", "rsync", "scp"))
 _NAME_ONLY = frozenset(
     (
         *("ls", "stat", "file", "test", "[", "echo", "printf", "mkdir", "chmod", "chown", "basename", "dirname", "cd"),
@@ -131,7 +131,7 @@ def _uses(name: str, words: Sequence[str]) -> Iterator[FileUse]:
         options = [word for before, word in pairwise(("", *words)) if "-" in {word[:1], before[:1]}]
         yield from _mention_uses(options, Holds.ASK, Holds.ASK)
         return
-    if name in _COPIERS:
+    if name in COPIERS:
         yield from _copy_uses(name, words, operands)
     elif name == "dd":
         yield from (FileUse(each[3:], Holds.DENY, Holds.NOTHING) for each in words if each.startswith("if="))
@@ -166,12 +166,13 @@ def _copy_uses(name: str, words: Sequence[str], operands: Sequence[str]) -> Iter
     into += [word for before, word in pairwise(words) if before in {"-t", "--target-directory"}]
     target = into[-1] if into else operands[-1] if len(operands) > 1 else ""
     sources = [each for each in operands if each != target]
+    is_directory = bool(into) or len(sources) > 1 or target.endswith(("/", "/..", "/.")) or target in {".", ".."}
     link = Holds.ASK if name == "ln" else Holds.NOTHING  # by which the file has another name
     for each in sources:
         yield FileUse(each, link or Holds.DENY, Holds.DENY if name == "mv" else link)
-        if target:
+        if target and (is_directory or "." not in target.rpartition("/")[2]):
             named = f"{target.rstrip('/')}/{each.rstrip('/').rpartition('/')[2]}"
-            yield FileUse(named, Holds.NOTHING, Holds.DENY)
+            yield FileUse(named, Holds.NOTHING, Holds.DENY if is_directory else Holds.ASK)
     if target:
         yield FileUse(target, Holds.NOTHING, Holds.DENY)
 

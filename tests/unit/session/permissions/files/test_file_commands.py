@@ -66,6 +66,7 @@ WRITING = [
     "bash -c 'echo x > package.json'",
     "cd . && rm PACKAGE.json",
     "ln -sf x package.json",
+    "cp x/package.json web/",
     "cmd 2> package.json",
     "rm {package,other}.json",
 ]
@@ -101,6 +102,7 @@ def test_a_deny_of_editing_holds_for_commands_that_write(operation: str, command
         ("Read", ".env", "vim .env"),
         ("Read", ".env", "ln -s .env x && cat x"),
         ("Edit", "package.json", "ln package.json x"),
+        ("Edit", "package.json", "cp x/package.json web"),
         ("Read", ".env", "python a.py --file=web/.env"),
         ("Read", ".env", "node -e 'read(`web/.env`)'"),
         ("Read", ".env*", "node -e 'read(`.env.local`)'"),
@@ -149,6 +151,7 @@ def test_what_may_read_or_write_the_file_is_asked_about_though_commands_are_allo
         ("Edit", "package.json", "cp package.json /tmp/x"),
         ("Edit", "package.json", "git diff package.json"),
         ("Edit", "package.json", "npm test"),
+        ("Edit", "package.json", "cp package.json package.json.bak"),
         ("Edit", "package.json", "echo x > package-lock.json"),
         ("Read", "", "cat .env"),
         ("Read", ".env", "python -m venv .venv"),
