@@ -57,10 +57,14 @@ def message(record: logging.LogRecord) -> str:
 
 
 def trouble(record: logging.LogRecord) -> dict[str, str]:
-    """The class and the place of the error in the record; empty without one."""
-    if not record.exc_info or not record.exc_info[0]:
+    """The class and the place of the error in the record, of a group those of the first error in it; empty without
+    one."""
+    error = record.exc_info[1] if record.exc_info else None
+    if error is None:
         return {}
-    return {"error": record.exc_info[0].__name__, "at": _places(record.exc_info[2])}
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return {"error": type(error).__name__, "at": _places(error.__traceback__)}
 
 
 def _places(traceback: TracebackType | None) -> str:

@@ -56,6 +56,16 @@ def test_an_error_is_told_by_its_class_and_place_and_not_by_its_text() -> None:
     assert SECRET not in json.dumps(printed)
 
 
+def test_of_a_group_of_errors_the_first_one_within_is_told() -> None:
+    try:
+        raise InvalidInput(SECRET)
+    except InvalidInput as caught:
+        group = ExceptionGroup("outer", [ExceptionGroup("inner", [caught]), ValueError(SECRET)])
+    told = line("uvicorn.error", "Exception in ASGI application", error=group)
+    assert (told["error"], SECRET in json.dumps(told)) == ("InvalidInput", False)
+    assert told["at"].endswith("test_of_a_group_of_errors_the_first_one_within_is_told")
+
+
 def test_a_protocol_that_is_not_spoken_is_refused_with_the_way_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf")
     with pytest.raises(InvalidInput, match="grpc"), providers("memory"):
