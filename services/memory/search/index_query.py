@@ -34,10 +34,7 @@ class IndexQueries:
         found = await self.index.glance(user, projects, "query_words", look)
         said = (found.terms, words_of(text), None, date_spans(text), found.projects)
         asked = Asked(*said, is_question=asks(text), nowhere=found.absent)
-        says_something = any(map(str.isalnum, text))  # signs alone mean nothing, and are near to anything
-        if self.embedder is None or not says_something:
-            return asked
-        return await self._with_meaning(self.embedder, asked, found, text)
+        return asked if self.embedder is None else await self._with_meaning(self.embedder, asked, found, text)
 
     async def _with_meaning(self, embedder: Embedder, asked: Asked, found: QueryWords, text: str) -> Asked:
         """The same with its vector; without it, for a script that the model does not know."""

@@ -44,6 +44,7 @@ from services.memory.search.result_list import ranking as ranked
 from services.memory.search.result_pages import ResultPages
 from services.memory.search.scoring import rank
 from services.memory.text.subjects import has_subject
+from services.memory.text.terms import query_terms
 
 formed_among = 50
 """Results in which the form of an answer is looked for."""
@@ -195,8 +196,13 @@ class Searching:
         return candidates, relevance(candidates, time.time(), self.index.voids)
 
     async def in_form(self, user: str, query: Query, found: Ranking) -> Ranking:
-        """The ranking; nothing of it where the query asks for what has a form, and none of the first results has it."""
-        form = answer_form(query.text) if query.seeks_answer and len(found) else None
+        """The ranking; nothing of it where the query asks for what has a form that none of the first results has, nor
+        where it is of signs alone, which mean nothing and are near to anything."""
+        if not (query.seeks_answer and len(found)):
+            return found
+        if not any(map(str.isalnum, query.text)) and not query_terms(query.text):
+            return hide(found)
+        form = answer_form(query.text)
         if form is None:
             return found
         memories = await self.store.visible(user, found.sequences[:formed_among])

@@ -47,6 +47,19 @@ async def test_a_bad_search_is_refused_with_its_reason(
     assert result.structured_content["error_code"] == code
 
 
+@pytest.mark.parametrize("query", ["*", "'", '""', "?", "...", "->", "\\", "!!! ---", "\u0301"], ids=ascii)
+async def test_signs_alone_find_nothing(stack: Stack, project: str, query: str) -> None:
+    await remember(stack, project, "The lighthouse keeper counts ships.", "Is it -> or ...?")
+    assert (await call(stack, "reflect_on_past", query=query, project=project))["results"] == []
+
+
+async def test_a_letter_or_a_digit_among_signs_is_looked_for(stack: Stack, project: str) -> None:
+    await remember(stack, project, "We write C++ for the kernel.", "Ticket #1 is about the login.")
+    for query, found in (("C++", "We write C++ for the kernel."), ("#1", "Ticket #1 is about the login.")):
+        answer = await call(stack, "reflect_on_past", query=query, project=project)
+        assert answer["results"][0]["content"] == found
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "query", ["the of and a", "🦑", "데이터베이스 연결 오류", 'foo OR "bar', "a:b AND (c", "[x] {y} \\", "*"]

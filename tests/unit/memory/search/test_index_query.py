@@ -90,17 +90,3 @@ async def test_without_room_or_a_model_words_alone_are_asked(index: MemoryIndex)
         made = await asked(index, "Which cloud?", embedder)
         assert (made.vector, made.absent, made.is_degraded) == (None, None, is_degraded)
         assert made.terms == ["cloud"]
-
-
-@pytest.mark.parametrize("text", ["*", "'", '""', "?", "...", "(", "->", "%", "\\", "!!! ---", "\u0301"], ids=ascii)
-async def test_signs_alone_have_no_meaning(index: MemoryIndex, text: str) -> None:
-    embedder = Recorder()
-    made = await asked(index, text, embedder)
-    assert (made.vector, list(made.terms), embedder.given) == (None, [], [])
-
-
-@pytest.mark.parametrize("text", ["C++", "#1", "v2", "x?", "why...", "é"], ids=ascii)
-async def test_a_letter_or_digit_among_signs_is_asked_by_meaning(index: MemoryIndex, text: str) -> None:
-    embedder = Recorder()
-    await asked(index, text, embedder)
-    assert embedder.given[0] == text
