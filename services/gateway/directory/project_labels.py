@@ -83,23 +83,23 @@ class ProjectLabels:
 
     async def stored_label(self, name: str) -> str:
         """The label under which what was exported as `name` is stored: the name itself, if it is no project's alias."""
-        projects = self._backends.projects
-        try:
-            request = projects_pb2.FindRequest(name=name, exact=True)
-            found: projects_pb2.Project = await projects.call(projects.stub.Find, request)
-        except (NotFound, InvalidInput):
-            return name
-        return str(found.label)
+        found = await self._of_label(name)
+        return str(found.label) if found else name
 
     async def means_same(self, name: str, label: str) -> bool:
         """Whether a label that a project has or had is that of the project now labelled `label`, or nobody's."""
+        found = await self._of_label(name)
+        return found is None or label in {found.label, name}
+
+    async def _of_label(self, name: str) -> projects_pb2.Project | None:
+        """The one project that has or had exactly this label, if there is one."""
         projects = self._backends.projects
         try:
             request = projects_pb2.FindRequest(name=name, exact=True)
             found: projects_pb2.Project = await projects.call(projects.stub.Find, request)
         except (NotFound, InvalidInput):
-            return True
-        return label in {found.label, name}
+            return None
+        return found
 
     async def news(self, label: str, sighting: Sighting, *, tells: bool) -> projects_pb2.NewsResponse:
         """What the user has to know of the directory's project; with `tells` it is told, and no news the next time."""
