@@ -63,12 +63,10 @@ class Storing:
         ready = [await self.clean(memory, now) for memory in memories]
         ready = [replace(each, memory=await self._replacing(user, each.memory)) for each in ready]
         outcomes = await self._store(user, ready, only_known=only_known, deleted_too=deleted_too)
-        return [await self._with_older(user, ready[0].memory, outcomes[0])] if len(ready) == 1 else outcomes
-
-    async def _with_older(self, user: str, memory: Memory, outcome: Outcome) -> Outcome:
-        """The outcome with what is in force of the memory, and with the older ones that it may replace."""
+        if len(ready) != 1 or outcomes[0].was_deleted:
+            return outcomes
         looking = SameSubject(self.store, self.index, self.embedder)
-        return outcome if outcome.was_deleted else await with_standing(looking, user, memory, outcome)
+        return [await with_standing(looking, user, ready[0].memory, outcomes[0])]
 
     async def clean(self, memory: Memory, now: datetime) -> CleanMemory:
         """The memory in its stored form; InvalidInput or LimitExceeded if it cannot be stored."""
